@@ -316,3 +316,19 @@ def test_a_ratio_in_another_unit_is_that_of_the_scaled_number_of_the_design(mskc
     table = [["", "HR (95% CI)", "P"], ["Tumour size (mm)", "1.1 (1.0-1.2)", ".01"]]
     made = claims_of(table, design, "model", place="table2", endpoint="OS")
     assert not made.questions and {c["covariate"] for c in made.claims} == {"size_mm"}
+
+
+def test_an_answer_for_a_label_with_a_sign_is_for_that_sign(mskcc):
+    """One for "CD34 +" was taken for "CD34 −" too, and two had one key."""
+    table = [["", "No HAI", "HAI"], ["Cell yield", "", ""]]
+    table += [["CD34 +", "60 (20%)", "70 (20%)"], ["CD34 −", "240 (80%)", "280 (80%)"]]
+    named = {"CD34 +": "margin:positive"}
+    made = claims_of(table, mskcc, "two-groups", place="t", named=named)
+    assert len(made.questions) == 1 and "'CD34 −' stands below" in made.questions[0]
+    named |= {"CD34 −": "margin:negative"}
+    made = claims_of(table, mskcc, "two-groups", place="t", named=named)
+    found = {(c["level"], c["printed"]) for c in made.claims if c["statistic"] == "n"}
+    assert found == {("positive", n) for n in ("60", "70")} | {
+        ("negative", n) for n in ("240", "280")
+    }
+    assert not made.questions

@@ -77,6 +77,12 @@ class Labels:
             label: (own[0], "") if label in self._corrected else own
             for label, own in answers.items()
         }
+        self._signs: dict[str, dict[str, tuple[str, str]]] = {}
+        for label, target in named.items():
+            if sign := signed.sign_of(unmarked(label)):
+                column, _, level = target.partition(":")
+                level = "" if level == self._unit_of(column) else level
+                self._signs.setdefault(plain(label), {})[sign] = (column, level)
         first = {**dict(wordings(design, asked)), **self._answers}
         self._scaled = {plain(text): name for name, text in scaled_wordings(design, asked)}
         self._first = Words(design, first)
@@ -90,7 +96,7 @@ class Labels:
         if stepped.names_itself(said) and (whole := self._all.whole(label, within)):
             if said.casefold() in self.design.label(whole.column, whole.level).casefold():
                 return whole
-        answered = self._answers.get(plain(label)) if said else None
+        answered = self._answer(label) if said else None
         said = stepped.without_log(said) if answered else said
         found = Label(*answered) if answered else self._read(bare, within)
         shorter = "" if found.column else _BEFORE.sub("", bare)
@@ -142,7 +148,12 @@ class Labels:
 
     def answered(self, label: str) -> bool:
         """Whether the reader said what a label names."""
-        return plain(label) in self._answers
+        return self._answer(label) is not None
+
+    def _answer(self, label: str) -> tuple[str, str] | None:
+        """The answer for a label; one with a sign is for labels of that sign: "CD34 +"."""
+        sign, own = signed.sign_of(unmarked(label)), self._signs.get(plain(label), {})
+        return own.get(sign) if sign and own else self._answers.get(plain(label))
 
     def other_unit(self, label: str, column: str) -> str:
         """The unit of a label that is not its number's; "" if none, or where an answer says so."""
@@ -155,7 +166,9 @@ class Labels:
         return "" if self.design.levels(column) else self.design.unit_of(column)
 
     def _read(self, label: str, within: str) -> Label:
-        answered = self._answers.get(plain(label))
+        answered = self._answer(label)
+        if not answered and plain(label) in self._signs:
+            return Label()
         if answered and (plain(label) in self.alone or not self._is_level(within, label)):
             column, level = answered
             if level == MISSING and level not in self.design.levels(column):
@@ -446,7 +459,7 @@ class Labels:
 
     def part(self, text: str) -> Label:
         """One side of a product."""
-        if answered := self._answers.get(plain(text)):
+        if answered := self._answer(text):
             return Label(*answered)
         if (inside := self._bracketed(text, "")) is not None:
             return inside
