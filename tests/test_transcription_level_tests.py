@@ -88,3 +88,19 @@ def test_a_transformed_number_is_asked(design, label):
 def test_a_unit_or_a_name_is_no_transformation(design, label):
     rows = [GROUPS, [label, "1.2 ± 0.3", "1.4 ± 0.4", ""]]
     assert not claims_of(rows, design, "two-groups", place="t").questions
+
+
+def test_a_row_of_p_below_levels_is_that_of_their_heading(design):
+    """Lancet's tables have it so; it was asked, and no answer was right."""
+    levels = [["I", "100 (22.7)", "60 (24.4)"], ["II", "200 (45.5)", "100 (40.7)"]]
+    levels += [["III", "140 (31.8)", "86 (35.0)"]]
+    rows = [GROUPS[:3], ["Age, mean (SD)", "60 (10)", "61 (11)"], ["p value", "0.31", ""]]
+    rows += [["Tumour grade", "", ""], *levels, ["p value", "0.50", "0.50"]]
+    made = claims_of(rows, design, "two-groups", place="t")
+    assert not made.questions
+    found = [(c["covariate"], c["printed"]) for c in made.claims if c["statistic"] == "p"]
+    assert found == [("age", "0.31"), ("grade", "0.50")]
+    # Behind another characteristic nobody knows whose it is.
+    rows = [GROUPS[:3], ["Tumour grade", "", ""], *levels, rows[1], rows[2]]
+    made = claims_of(rows, design, "two-groups", place="t")
+    assert made.questions and not any(c["statistic"] == "p" for c in made.claims)

@@ -22,6 +22,7 @@ from crlm.transcription import (
     other_columns,
     other_endpoints,
     other_limits,
+    p_rows,
     percentages,
     populations,
     reference_columns,
@@ -160,7 +161,7 @@ def claims_of(
     raw, across = (raw, "") if groups else _below_all(raw, design, named or {})
     apart = _headed(populations.beside(raw, layout, design, named or {}))
     rows = _once(headed(raw, groups=groups or bool(apart)))
-    rows = rows if groups else with_limits(rows)
+    rows = p_rows.lifted(rows, design, named or {}) if groups else with_limits(rows)
     rows = reference_columns.named(rows, named or {}) if layout == "model" else rows
     incidences = design.incidences if layout in ("curves", "model") else {}
     meant = [*design.models, ALONE] if layout in ("model", "curves") else []
