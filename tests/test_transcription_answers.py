@@ -332,3 +332,13 @@ def test_an_answer_for_a_label_with_a_sign_is_for_that_sign(mskcc):
         ("negative", n) for n in ("240", "280")
     }
     assert not made.questions
+
+
+def test_a_group_over_two_columns_is_left_out_by_its_name(mskcc):
+    """It had to be said of "Excluded (n = 30) n" and of "Excluded (n = 30) %"."""
+    table = [["", "No HAI (n = 308)", "", "Excluded (n = 30)", ""], ["", "n", "%", "n", "%"]]
+    table += [["Male", "179", "58", "20", "66"]]
+    for label in ("Excluded", "Excluded (n = 30)"):
+        made = claims_of(table, mskcc, "two-groups", place="t", named={label: "-"})
+        assert not made.questions and len(made.left_out) == 2
+        assert {c["group"] for c in made.claims} == {"hai=no"}

@@ -17,6 +17,10 @@ _LIMITS = re.compile(
     r"([(\[]?95\s?% ?)?(c\.?i\.?|confidence (interval|limits))[)\]]?"
     r"|(95\s?% ?)?(ci |cl )?(lower|upper|low|high|[lu]c?l)( 95\s?%)?( ci| cl| limit| bound)?"
 )
+#: What stands behind a group in the heads of its columns: its size, and what their cells hold.
+_CELLS = re.compile(
+    r"(?:[\s,]*[\[(]?n\s*=\s*[\d,]+[\])]?)?[\s,]*(?:n|nos?\.?|[\[(]?%[\])]?|n\s*[\[(]%[\])])"
+)
 #: The meaning of a row or a column that is to make no claim.
 LEFT_OUT = "-"
 
@@ -83,6 +87,24 @@ def _no_such(label: str, rows: Sequence[Sequence[str]], whole: bool) -> str:
     if longer and not whole:
         return f"what is left out is named whole, as {quoted(longer[0], LEFT_OUT)}."
     return f"the table has no such label; {did_you_mean(label, texts)}"
+
+
+def of_heads(named: Mapping[str, str], heads: Sequence[str]) -> dict[str, str]:
+    """Answers of which one that leaves out a head over several columns is of each of them.
+
+    Examples
+    --------
+    >>> of_heads({"Excluded": "-"}, ["", "HAI n", "HAI %", "Excluded (n = 30) n", "Excluded %"])
+    {'Excluded (n = 30) n': '-', 'Excluded %': '-'}
+    >>> of_heads({"Male": "-"}, ["", "HAI n", "HAI %"])
+    {'Male': '-'}
+    """
+    made: dict[str, str] = {}
+    for label, target in named.items():
+        over = re.compile(rf"{re.escape(label.strip())}{_CELLS.pattern}", re.IGNORECASE)
+        below = [head for head in heads if target == LEFT_OUT and over.fullmatch(head)]
+        made |= dict.fromkeys(below if len(below) > 1 else [label], target)
+    return made
 
 
 def is_left_out(label: str, named: Mapping[str, str]) -> bool:

@@ -175,7 +175,8 @@ def claims_of(
     overs = [over for over, _ in apart]
     heads = [*overs, *dict.fromkeys(text for _, part in apart for text in part[0][1:])]
     heads += [*other_endpoints.phrases(f"{above} {rows[0][0]}"), *titled.phrases(above)]
-    answers = own.checked(dict(named), rows, design, meant, heads, lacking=groups)
+    named = own.of_heads(named, rows[0])
+    answers = own.checked(named, rows, design, meant, heads, lacking=groups)
     kept = sections.without(rows, answers, design, layout)
     rows, aside = own.without(kept.rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
