@@ -194,3 +194,43 @@ def test_a_question_names_the_row_of_the_file(design, tmp_path, kind):
         path.write_text("\n".join(comma.join(row) for row in rows) + "\n", encoding="utf-8")
     (question,) = model(design, grid(path)).questions
     assert question.startswith("row 7: 'Sort' is no characteristic")
+
+
+def test_a_storey_below_two_endpoints_may_name_the_test_of_its_p(design):
+    heads = ["HR", "95% CI", "Wald’s p"] * 2
+    rows = [
+        ["Table 4 Multivariate Cox regression analysis"] + [""] * 6,
+        ["", "Overall survival", "", "", "Recurrence-free survival", "", ""],
+        ["", *heads],
+        BODY[1],
+        BODY[2],
+        ["Mutant", "1.632", "1.116–2.387", "0.012", "1.467", "1.044–2.060", "0.027"],
+    ]
+    made = claims_of(rows, design, "model", place="table4")
+    told(made)
+    read = {(c["endpoint"], c["statistic"], c["field"]): c["printed"] for c in made.claims}
+    assert read["OS", "p", "estimate"] == "0.012" and read["RFS", "p", "estimate"] == "0.027"
+    assert read["RFS", "hazard_ratio", "conf_high"] == "2.060" and len(read) == 8
+
+
+def test_a_group_is_named_in_brackets_below_its_letter_and_the_word_n_percent_amid_the_rows(banded):
+    rows = [
+        ["Table 1 Patients", "", ""],
+        ["", "Group A", "Group B"],
+        ["", "(No HAI)", "(HAI)"],
+        ["", "N = 143", "N = 142"],
+        ["Lymph nodes found", "", ""],
+        ["Median (range)", "3 (0–8)", "2 (0–9)"],
+        ["", "N (%)", "N (%)"],
+        ["≤ 4", "40 (28)", "44 (31)"],
+        ["> 4", "103 (72)", "98 (69)"],
+        ["Sex", "", ""],
+        ["Male", "79 (55)", "92 (65)"],
+    ]
+    made = claims_of(rows, banded, "two-groups", place="table1")
+    told(made)
+    keys = ("group", "covariate", "level", "statistic")
+    read = {tuple(c[key] for key in keys): c["printed"] for c in made.claims}
+    assert read["hai=no", "", "", "n"] == "143" and read["hai=yes", "sex", "male", "n"] == "92"
+    assert read["hai=no", "lymph", "", "median"] == "3"
+    assert read["hai=yes", "lymph_group", "many", "percent"] == "69"

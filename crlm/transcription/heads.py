@@ -13,7 +13,7 @@ from crlm.transcription.wordings import unmarked
 _LOWER = re.compile(
     r"^([(\[]?n\s*=\s*[\d,]+[)\]]?([,;]?\s*(n|no\.?)?\s*[(\[]%[)\]])?|"
     r"(n|no\.?)(\s*[(\[]%[)\]])?|[(\[]\s*%\s*[)\]]|%(\s*[(\[].*[)\]])?|"
-    r"p([ -]?values?)?\.?(\W+(for )?(interaction|heterogeneity|trend))?|"
+    r"([^\W\d][\w'’.-]*\s){0,2}p([ -]?values?)?\.?(\W+(for )?(interaction|heterogeneity|trend))?|"
     r"((n|no\.?|numbers?|patients|pts)\s*)?at[ -]risk\b.*|"
     r"(hr|or|hazard ratio|odds ratio|ratio|median|mean|rate|survival|events?|deaths?)\b.*|"
     r"(no\.?|number) of (events|deaths|patients)\b.*|n\s*/\s*n|smd|"
@@ -41,6 +41,12 @@ _SIZE = re.compile(
 _BARE_PERCENT = re.compile(r"^[(\[]\s*%\s*[)\]]$")
 #: And one before what the cells hold: "(n = 197) N", "(n = 197) (%)".
 _SIZED = re.compile(r"^[(\[]?n\s*=\s*[\d,]+[)\]]?\s+(?=\S)", re.IGNORECASE)
+#: What the counts below it are, in a row without a label: "N (%)", "No. of patients", "%".
+_FORM = re.compile(
+    r"(n|no\.?|numbers?|%)( of (patients|pts|cases))?,?\s*([(\[]?\s*%\s*[)\]]?)?", re.IGNORECASE
+)
+#: A storey that is the other name of what stands above it: "(XELIRI)" below "Group A".
+_IN_BRACKETS = re.compile(r"[(\[][^\W\d][^()\[\]]*[)\]]")
 _AT_RISK = re.compile(r"\b(no\.?|numbers?|patients|pts|subjects)\b.*\bat[ -]risk\b", re.IGNORECASE)
 _TIME = re.compile(r"\d+(\.\d+)?")
 
@@ -101,6 +107,27 @@ def _titles(rows: Sequence[Sequence[str]]) -> int:
             break  # The header of one column of numbers.
         many += 1
     return many
+
+
+def without_forms(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table without rows amid its numbers that have no label and say "N (%)" of those below.
+
+    Examples
+    --------
+    >>> without_forms([["", "A"], ["Age", "61"], ["", "N (%)"], ["<60", "4 (40)"]])[2]
+    ['<60', '4 (40)']
+    """
+    first = next((n for n, row in enumerate(rows) if n and any(map(_numbered, row[1:]))), len(rows))
+    return [list(row) for n, row in enumerate(rows) if n < first or not _is_form(row)]
+
+
+def _numbered(text: str) -> bool:
+    return bool(re.match(r"\W*\d", text))
+
+
+def _is_form(row: Sequence[str]) -> bool:
+    stated = [text for text in row[1:] if text]
+    return not row[0] and bool(stated) and all(_FORM.fullmatch(unmarked(text)) for text in stated)
 
 
 def headed(rows: Sequence[Sequence[str]], groups: bool = False) -> list[list[str]]:
@@ -230,7 +257,7 @@ def _is_lower(upper: Sequence[str], row: Sequence[str]) -> bool:
     stated = [text for text in row[1:] if text]
     if stated and all(_LOWER.match(unmarked(text)) for text in stated):
         return True
-    words = all(re.match(r"[^\W\d]", text) or _SIZE.fullmatch(text) for text in stated)
+    words = all(re.match(r"[(\[]?[^\W\d]", text) or _SIZE.fullmatch(text) for text in stated)
     above = len([text for at, text in enumerate(upper) if at and text not in ("", upper[at - 1])])
     beside = row[0] in ("", upper[0]) or (not upper[0] and above < len(stated))
     return len(stated) > 1 and words and beside and list(row) != list(upper)
@@ -265,9 +292,11 @@ def _are_groups(lower: Sequence[str]) -> bool:
 
 
 def _below(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
-    """Two storeys as the lower one, where that is empty the upper, where it is a size both."""
+    """Two storeys as the lower one; the upper where that is empty, both where it goes with it."""
     return [
-        f"{above} {below}".strip() if _SIZE.fullmatch(below) else below or above
+        f"{above} {below}".strip()
+        if _SIZE.fullmatch(below) or _IN_BRACKETS.fullmatch(below)
+        else below or above
         for above, below in zip(upper, lower, strict=True)
     ]
 

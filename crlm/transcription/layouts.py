@@ -43,6 +43,7 @@ from crlm.transcription.heads import (
     title,
     untitled,
     with_limits,
+    without_forms,
 )
 from crlm.transcription.model_columns import of_risks
 from crlm.transcription.models import ModelTable
@@ -157,7 +158,7 @@ def claims_of(
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
     raw = _undashed(continued.joined(stubs.merged(raw, groups)))
-    raw = sizes.below_heads(raw) if groups else raw
+    raw = without_forms(sizes.below_heads(raw)) if groups else raw
     raw, across = (raw, "") if groups else _below_all(raw, design, named or {})
     apart = _headed(populations.beside(raw, layout, design, named or {}))
     rows = _once(headed(raw, groups=groups or bool(apart)))

@@ -41,6 +41,8 @@ SIZE = re.compile(
 _OF_CELLS = re.compile(
     r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|[(\[]?%[)\]]?)$", re.IGNORECASE
 )
+#: What brackets of a head hold, another name of its group: "Group A (XELIRI)".
+_HELD = re.compile(r"[(\[]([^()\[\]]*[^\W\d][^()\[\]]*)[)\]]")
 #: A band without a word: "< 20", "1–3".
 _BARE = re.compile(r"[^\w]*\d(?:\W|\d|\bto\b)*")
 #: A number without a word, which is a level of many columns: "2", "IV".
@@ -365,10 +367,10 @@ class Table:
         if everybody.are_all(bare) or self.labels.read(bare).column == ALL:
             return ALL
         # "N" counts patients; of a yes-no column it would be read as no.
-        found = Label() if bare.casefold() in ("n", "no.") else self.labels.read(bare, by)
-        if found.column == by and found.level:
-            return f"{by}={found.level}"
-        return ""
+        texts = [] if bare.casefold() in ("n", "no.") else [bare, *_HELD.findall(bare)]
+        named = (self.labels.read(text, by) for text in texts)
+        level = next((found.level for found in named if found.column == by and found.level), "")
+        return f"{by}={level}" if level else ""
 
     def turned(self, head: str, by: str, levels: Sequence[str]) -> bool:
         """Whether a head sets the first of two groups against the second: "HR (old vs new)"."""
