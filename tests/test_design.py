@@ -3,6 +3,7 @@
 import copy
 import datetime
 import math
+import pickle
 import random
 import re
 import sys
@@ -213,8 +214,9 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused_in_words(study, damage,
         for path in [ROOT / "data" / "columns.toml", *home_of(study).glob("*.toml")]
     }
     files = dict(known)
-    for module in (reading, wishes):
-        monkeypatch.setattr(module, "read_toml", lambda path, file: files[path.name])
+    monkeypatch.setattr(wishes, "read_toml", lambda path, file: files[path.name])
+    monkeypatch.setattr(reading, "bytes_of", lambda path, file: pickle.dumps(files[path.name]))
+    monkeypatch.setattr(reading, "toml_of", lambda written, file: pickle.loads(written))
     for _ in range(150):
         files[damage] = damaged(known[damage], rng)
         try:
@@ -455,3 +457,14 @@ def test_an_exposure_of_curves_alone_is_no_fault(exposure, covariates):
     assert not told
     alone = {**design, "exposure": "size_cat", "models": {"OS": {"covariates": ["age"]}}}
     assert len(list(_nowhere(alone, Names(columns, factors, {}, {})))) == 1
+
+
+# ---- read again -----------------------------------------------------------------------------
+
+
+def test_who_changes_a_design_or_its_claims_changes_his_own_alone():
+    design, claims = ledger.load_design("ncch_scp"), ledger.load_claims("ncch_scp")
+    design.columns["age"]["label"] = "other"
+    claims["printed"] = "other"
+    assert ledger.load_design("ncch_scp").label("age") != "other"
+    assert set(ledger.load_claims("ncch_scp")["printed"]) != {"other"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -43,6 +44,7 @@ def is_resectable_header(header: str) -> bool:
     return key_of(header) in map(key_of, _WORDS["resectable_headers"])
 
 
+@functools.lru_cache(1 << 14)
 def key_of(header: str) -> str:
     """A header without its unit, marks, case and spaces."""
     bare = re.sub(r"[(\[（［][^()\[\]（）［］]*[)\]）］]", "", header)

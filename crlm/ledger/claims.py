@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,11 +79,18 @@ def load_claims(study: str) -> pd.DataFrame:
     `white_msi_l` are read as that where the design has no such column.
     """
     file = f"data/{study}/published.csv"
-    header, table = _records(_text(data_folder() / study / "published.csv", file), file)
+    text, design = _text(data_folder() / study / "published.csv", file), load_design(study)
+    return _claims(text, file, pickle.dumps(design)).copy()
+
+
+@functools.lru_cache(maxsize=8)
+def _claims(text: str, file: str, pickled: bytes) -> pd.DataFrame:
+    """The claims that a file of this text holds for a design; whoever asks copies them."""
+    design: Design = pickle.loads(pickled)
+    header, table = _records(text, file)
     faults = _header_faults(header)
     if faults:
         raise LedgerError(refusal(file, faults))
-    design = load_design(study)
     words = Words(design)
     claims = {
         row: spelled(_claim(header, cells), words)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import pickle
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from crlm.ledger.factors import whole_spec
 from crlm.ledger.references import reference_faults
 from crlm.ledger.schema import CUT, LENGTH, SKELETON, DesignFile
 from crlm.ledger.spelling import did_you_mean
-from crlm.ledger.typed import faults_of, read_toml
+from crlm.ledger.typed import bytes_of, faults_of, read_toml, toml_of
 
 
 def data_folder() -> Path:
@@ -78,8 +81,15 @@ def load_design(study: str) -> Design:
     if not path.is_file():
         known = did_you_mean(study, studies())
         raise DesignError(f"There is no study {study!r}. {known[0].upper()}{known[1:]}")
-    text = read_toml(path, file)
-    dictionary = read_toml(dictionary_file(), "data/columns.toml")
+    written = bytes_of(path, file), bytes_of(dictionary_file(), "data/columns.toml")
+    return replace(pickle.loads(_design(study, *written)), folder=folder)
+
+
+@functools.lru_cache(maxsize=8)
+def _design(study: str, written: bytes, of_columns: bytes) -> bytes:
+    """The design that two files make, pickled: each who asks gets one of his own."""
+    file = f"data/{study}/design.toml"
+    text, dictionary = toml_of(written, file), toml_of(of_columns, "data/columns.toml")
     columns, faults = columns_of(text, dictionary)
     faults = [*_form_faults(text), *faults]
     places = {fault.place for fault in faults}
@@ -89,7 +99,7 @@ def load_design(study: str) -> Design:
     if messages:
         raise DesignError("\n".join(messages))
     models: Mapping[str, Any] = text["models"]
-    return Design(
+    design = Design(
         study=study,
         title=text["title"],
         citation=text["citation"],
@@ -108,8 +118,9 @@ def load_design(study: str) -> Design:
         incidences=text.get("incidences", {}),
         declared=tuple(n for n, c in text["columns"].items() if n != "use" and c.get("role")),
         chapter=with_thresholds(text["chapter"]) if "chapter" in text else {},
-        folder=folder,
+        folder=Path(),
     )
+    return pickle.dumps(design)
 
 
 def _held(spec: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ file, all at once, and the same model lists its keys and allowed values for the 
 from __future__ import annotations
 
 import datetime
+import io
 import re
 import tomllib
 import types
@@ -100,15 +101,39 @@ def read_toml(path: Path, file: str) -> dict[str, Any]:
     DesignError
         If there is none, or it is not TOML in UTF-8.
     """
+    return toml_of(bytes_of(path, file), file)
+
+
+def bytes_of(path: Path, file: str) -> bytes:
+    """The bytes of a file, whose name in messages is `file`.
+
+    Raises
+    ------
+    DesignError
+        If it cannot be read.
+    """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        row = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DesignError(f"{file}, line {row}: not UTF-8. Save the file as UTF-8.") from error
+        return path.read_bytes()
     except OSError as error:
         raise DesignError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def toml_of(written: bytes, file: str) -> dict[str, Any]:
+    """The TOML that bytes hold.
+
+    Raises
+    ------
+    DesignError
+        If they are not TOML in UTF-8.
+    """
+    try:
+        text = io.TextIOWrapper(io.BytesIO(written), encoding="utf-8-sig").read()
+        return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        row = written[: error.start].count(b"\n") + 1
+        raise DesignError(f"{file}, line {row}: not UTF-8. Save the file as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
-        raise DesignError(f"{file}{_toml_told(path, error)}") from error
+        raise DesignError(f"{file}{_toml_told(text, error)}") from error
 
 
 #: What is usually wrong with a line that is no TOML, and what to write.
@@ -128,9 +153,8 @@ _SLIPS = (
 )
 
 
-def _toml_told(path: Path, error: tomllib.TOMLDecodeError) -> str:
+def _toml_told(text: str, error: tomllib.TOMLDecodeError) -> str:
     """The line that is no TOML, what is wrong with it and what to write."""
-    text = path.read_text(encoding="utf-8-sig")
     found = re.search(r"\(at (?:line (\d+)|end)", str(error))
     if not found or not found[1]:
         return f" is not TOML: {error}. Close what is open at its end."

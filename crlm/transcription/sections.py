@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from crlm.ledger import Design
 from crlm.transcription import meanings
@@ -108,11 +109,10 @@ class _Reader:
         design: Design,
         layout: str,
     ) -> None:
-        self.rows, self.layout = rows, layout
+        self.rows, self.layout, self.design = rows, layout, design
         own = {label: to for label, to in answers.items() if to != LEFT_OUT}
         self.answered = {plain(label) for label in own}
         self.endpoints = Endpoints(design, own, incidences=True)
-        self.labels = Labels(design, list(design.columns), {})
         self.many = Counter(plain(row[0]) for row in rows[1:])
         self.last = max((at for at, row in enumerate(rows) if any(row[1:])), default=0) + 1
         tests = [at for at, head in enumerate(rows[0]) if P_HEAD.match(last_word(head))]
@@ -120,6 +120,11 @@ class _Reader:
         numbers = [at for at in range(1, len(rows[0])) if at not in tests]
         sizes = [at for at in numbers if holds_sizes(rows[0][at], [row[at] for row in rows[1:]])]
         self.main = [at for at in numbers if at not in sizes] or numbers
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Made where something is left out: most tables need none."""
+        return Labels(self.design, list(self.design.columns), {})
 
     def is_heading(self, row: Sequence[str]) -> bool:
         """Whether a row has no numbers but p and how many patients it is of."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import pickle
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,20 +18,32 @@ _MARKS = re.compile(rf"[*†‡§¶‖#⁰¹²³⁴-⁹{LETTERS}]+(?=$|\W)")
 _NUMBER_OF = re.compile(r"\bnos?\b\.?\s+of\s+")
 #: A sign before a cut-off, however it is typed and spaced.
 _SIGN = re.compile(r"\s*(<=|=<|>=|=>|[<>≤≥≦≧⩽⩾])\s*")
+#: Every label of a table is asked again and again, and so is every wording of the design.
+_KEPT = 1 << 15
 _SIGNS = dict.fromkeys(("<=", "=<", "≦", "⩽"), "≤") | dict.fromkeys((">=", "=>", "≧", "⩾"), "≥")
 
 
 def wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, tuple[str, str]]]:
     """Every wording that names one column or level alone, of these columns or of all."""
-    seen = named_by(design, names or [*design.columns, *design.factors])
-    for text, targets in seen.items():
-        named = _numbers_of(design, targets)
-        if len(named) == 1 and text:
-            yield text, next(iter(named))
+    yield from _alone(pickle.dumps(design), tuple(names or [*design.columns, *design.factors]))
 
 
-def named_by(design: Design, names: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
+def named_by(design: Design, names: Sequence[str]) -> Mapping[str, set[tuple[str, str]]]:
     """Every wording of these columns and their levels, with all that it names."""
+    return _named_by(pickle.dumps(design), tuple(names))
+
+
+# A table is read by several readers, each of which asks for the words of the same design.
+@functools.lru_cache(16)
+def _alone(pickled: bytes, names: tuple[str, ...]) -> list[tuple[str, tuple[str, str]]]:
+    design, seen = pickle.loads(pickled), _named_by(pickled, names)
+    named = ((text, _numbers_of(design, targets)) for text, targets in seen.items() if text)
+    return [(text, next(iter(targets))) for text, targets in named if len(targets) == 1]
+
+
+@functools.lru_cache(16)
+def _named_by(pickled: bytes, names: tuple[str, ...]) -> Mapping[str, set[tuple[str, str]]]:
+    design: Design = pickle.loads(pickled)
     seen: dict[str, set[tuple[str, str]]] = {}
     for name in names:
         of_a_patient = (design.columns.get(name) or {}).get("role") == "id"
@@ -90,12 +104,14 @@ def closed(words: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     return {text: next(iter(targets)) for text, targets in found.items() if len(targets) == 1}
 
 
+@functools.lru_cache(_KEPT)
 def unmarked(text: str) -> str:
     """A text without its footnote marks: "P value*", "S-1†"; the 2 of m² is none."""
     text = re.sub(r"(?<=m)²", "2", text)
     return _MARKS.sub("", text).strip()
 
 
+@functools.lru_cache(_KEPT)
 def plain(text: str) -> str:
     """A label without case, signs, footnote marks and what stands in brackets."""
     text = unmarked(text)
