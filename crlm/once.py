@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def lend(study: str, *, table: bool = True) -> None:
 
 def audit(study: str) -> audits.Audit:
     """The printed numbers of a paper held against each other."""
-    return lent.shared(("audit", _key(study)), lambda: _audit(study), drawn=False)
+    return _asked("audit", study)
 
 
 def patients(study: str) -> tuple[Any, Any]:
@@ -52,10 +53,21 @@ def patients(study: str) -> tuple[Any, Any]:
     CohortError
         If a file was changed since this process read it first.
     """
-    found = lent.shared(("patients", _key(study)), lambda: _patients(study), drawn=False)
+    found = _asked("patients", study)
     for path in _tables(study):
         files.read(path)
     return found
+
+
+def _asked(what: str, study: str) -> Any:
+    key = _key(study)
+    return lent.shared((what, key), lambda: pickle.loads(_made(what, study, key)), drawn=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _made(what: str, study: str, _key: str) -> bytes:
+    """What this process has made of these files, pickled: each who asks gets his own."""
+    return pickle.dumps(_audit(study) if what == "audit" else _patients(study))
 
 
 def _audit(study: str) -> audits.Audit:

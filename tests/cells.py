@@ -48,14 +48,6 @@ class Shown(list):
         return "\n".join(repr(piece) for piece in self)
 
 
-_audit = functools.cache(once.audit)
-
-
-def audited_once(monkeypatch):
-    """Have the print of each paper held against itself once, not anew for every cohort."""
-    monkeypatch.setattr(once, "audit", _audit)
-
-
 def shelved(monkeypatch, shelf):
     """Have what a file's tests ask twice answered from a folder of theirs (`crlm.lent.pure`)."""
     for name, value in lent.told([str(shelf)], str(shelf)).items():
@@ -106,8 +98,6 @@ def running(study, monkeypatch, shelf=None, paint=True, **values):
     if shelf:
         for name, value in lent.told([_lent(study), str(shelf)], str(shelf)).items():
             monkeypatch.setenv(name, value)
-    else:
-        audited_once(monkeypatch)
     cells = jupytext.read(ROOT / "notebooks" / f"{study}.md").cells
     sources = [cell.source for cell in cells if cell.cell_type == "code"]
     injected = "# Parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in values.items())

@@ -41,7 +41,6 @@ def shelf(tmp_path_factory):
 @pytest.fixture
 def shown(shelf, monkeypatch):
     """What the calls display, in order."""
-    cells.audited_once(monkeypatch)
     cells.shelved(monkeypatch, shelf)
     found = Shown()
     monkeypatch.setattr(html, "show", lambda *p: found.extend(x for x in p if x is not None))

@@ -52,7 +52,6 @@ def shelf(tmp_path_factory):
 @pytest.fixture
 def shown(shelf, monkeypatch):
     """What the calls display, in order."""
-    cells.audited_once(monkeypatch)
     cells.shelved(monkeypatch, shelf)
     pieces = []
 

@@ -37,6 +37,7 @@ def data(tmp_path, monkeypatch):
 def counted(monkeypatch):
     """How often something was made and not borrowed."""
     made = []
+    once._made.cache_clear()
     for name in ("_audit", "_patients"):
         real = getattr(once, name)
         monkeypatch.setattr(once, name, lambda s, n=name, r=real: (made.append(n), r(s))[1])
@@ -112,6 +113,7 @@ def test_a_damaged_or_lost_file_is_not_used(offered, counted):
     for path in paths:
         path.write_bytes(path.read_bytes()[:-1] + b"!")
     once.audit("ncch_scp")
+    once._made.cache_clear()
     for path in paths:
         path.unlink()
     once.audit("ncch_scp")

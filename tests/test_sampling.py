@@ -26,7 +26,6 @@ def shelf(tmp_path_factory):
 
 @pytest.fixture
 def shown(shelf, monkeypatch):
-    cells.audited_once(monkeypatch)
     cells.shelved(monkeypatch, shelf)
     found = []
     monkeypatch.setattr(html, "show", lambda *p: found.extend(x for x in p if x is not None))
