@@ -39,6 +39,7 @@ from crlm.reconstruction import (
 )
 from crlm.reconstruction.codes import Course, Move
 from crlm.reconstruction.quantities import quantity_of
+from crlm.reconstruction.quantity import Beyond
 
 DESIGN = (
     """
@@ -917,6 +918,17 @@ def test_quartiles_follow_the_rule_of_the_design(third):
         quantity = quantity_of(claim, one)
         want = np.quantile(values, 0.25, method=method)
         assert out[at] == want == programs._summary(quantity, frame, one)
+
+
+@pytest.mark.parametrize("statistic", ["median_survival", "hazard_ratio", "p"])
+def test_an_endpoint_that_nothing_ends_is_left_out_whatever_is_asked_of_it(third, statistic):
+    """A p value of it once stopped the search as a KeyError, with the name of the endpoint."""
+    design = replace(third[0], endpoints={**third[0].endpoints, "PFS": {"label": "PFS"}})
+    claim = {"statistic": statistic, "covariate": "arm", "level": "b", "group": "all"}
+    claim |= {"population": "all", "model": "multivariable", "endpoint": "PFS", "kind": "number"}
+    told = quantity_of(claim | {"field": "estimate", "time": np.nan}, design)
+    assert isinstance(told, Beyond)
+    assert told.startswith("the design does not say what ends PFS: first_of or death_of")
 
 
 @pytest.mark.parametrize(

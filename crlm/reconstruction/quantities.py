@@ -94,11 +94,9 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         return "difference of two rates that are targets themselves"
     if counts_model(claim):
         return _COUNTED
-    found = _asked(name, claim, design)
-    if isinstance(found, Quantity) and found.endpoint in design.endpoints:
-        if counting(design, found.endpoint) is None:
-            return undeclared(found.endpoint)
-    return found
+    if claim["endpoint"] in design.endpoints and counting(design, claim["endpoint"]) is None:
+        return Beyond(undeclared(claim["endpoint"]))
+    return _asked(name, claim, design)
 
 
 def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | str:
