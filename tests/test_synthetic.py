@@ -138,8 +138,9 @@ def test_a_cohort_that_was_made_otherwise_is_not_promised_nine_in_ten(effects):
     assert f"with effort {effort:g}, they with {held['effort']:g}; what print leaves" in told
     assert f"It meets {own['matched']} of {held['counted']} printed numbers" in told
     assert f"the {of_rfs.sum()} of RFS that lie outside count as one." in told
-    here = synthetic.ensemble(design, away)[0].text
-    assert f"{(~of_rfs).sum()} of {len(rows)} lie inside" in here
+    here = synthetic.ensemble(design, away, source)[0].text
+    inside = f"in the sections above {(~of_rfs).sum()} of {len(rows)} lie inside."
+    assert f"{inside} Nine in ten is not promised for this cohort" in here
     one = away[~of_rfs].iloc[:1].assign(estimate=9.0)
     assert "count as one" not in synthetic.siblings(one, design, source).text
 

@@ -103,7 +103,7 @@ class Closing(Base):
             html.show(html.aside("A certificate holds exact counts: it is left out with --safe."))
             return
         made = synthetic.certificate(self.source, self.design, self.verdicts, self.included)
-        html.show(*made, *synthetic.ensemble(self.design, self.results))
+        html.show(*made, *synthetic.ensemble(self.design, self.results, self.source))
 
     def provenance(self, output_dir: str = "") -> None:
         """What was run on what, what differs from the paper's choices, and the rows as files."""

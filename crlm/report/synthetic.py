@@ -157,7 +157,11 @@ def _value(value: float | None) -> str:
 # ---- the ensemble -----------------------------------------------------------
 
 
-def ensemble(design: Design, rows: pd.DataFrame | None = None) -> list[Html]:
+def ensemble(
+    design: Design,
+    rows: pd.DataFrame | None = None,
+    source: Mapping[str, Any] | None = None,
+) -> list[Html]:
     """How far independent cohorts from the same print agree on what it does not print.
 
     Parameters
@@ -165,7 +169,9 @@ def ensemble(design: Design, rows: pd.DataFrame | None = None) -> list[Html]:
     design : Design
         Its folder holds ensemble.json, a summary without patients.
     rows : pandas.DataFrame, optional
-        Result rows of the report: how many of the forecasts hold them is told.
+        Result rows of the report until here: how many of the forecasts hold them is told.
+    source : mapping, optional
+        From `cohort.origin`: its certificate says whether this cohort was made as those were.
     """
     path = design.folder / "ensemble.json"
     if not path.is_file():
@@ -185,7 +191,7 @@ def ensemble(design: Design, rows: pd.DataFrame | None = None) -> list[Html]:
         f"{len(found)}. The others are open: only the patients themselves could tell. Where the "
         f"patients are known, forecasts of {_KNOWN[held.get('unprinted', 'searched')]} of what was "
         f"not printed, those of some kinds less often (docs/reconstruction.md)."
-        f"{_held_here(held, rows)}"
+        f"{_held_here(held, rows)}{_made_otherwise(held, source)}"
     )
     folded = _quantities(found[curves], design, "Curves between the printed times")
     summary = f"Curves between the printed times: {int(curves.sum())} values"
@@ -256,7 +262,9 @@ def _held_here(held: Mapping[str, Any], rows: pd.DataFrame | None) -> str:
     if not known:
         return ""
     inside = sum(not _is_outside(q, here) for q, here in known)
-    return f" Of this cohort's own numbers in this report {inside} of {len(known)} lie inside."
+    return (
+        f" Of this cohort's own numbers in the sections above {inside} of {len(known)} lie inside."
+    )
 
 
 def _made_otherwise(held: Mapping[str, Any], source: Mapping[str, Any] | None) -> str:
