@@ -102,6 +102,17 @@ def test_other_code_or_packages_make_it_anew(offered, monkeypatch, counted, what
     assert counted == ["_audit"]
 
 
+def test_without_a_batch_it_is_made_once_in_a_process(counted, data):
+    for _ in range(2):
+        once.audit("ncch_scp").checks["kind"] = "changed"
+    assert counted == ["_audit"]
+    assert set(once.audit("ncch_scp").checks["kind"]) != {"changed"}
+    path = data / "ncch_scp" / "published.csv"
+    path.write_bytes(path.read_bytes() + b"\n")
+    once.audit("ncch_scp")
+    assert counted == ["_audit", "_audit"]
+
+
 def test_another_study_gets_nothing_of_this_one(offered, counted):
     once.audit("mskcc_hai")
     assert counted == ["_audit"]

@@ -10,6 +10,7 @@ import pytest
 from crlm import baseline, ledger, privacy, regression
 from crlm.comparison import compare
 from crlm.paper import Paper
+from crlm.report import readings
 from crlm.report.figures.picture import names_of
 from crlm.report.subgroups import by_factor, subgroup, subgroups_table
 from tests.hand_written import ROOT, Ledger, copied
@@ -97,6 +98,26 @@ def test_patients_in_no_group_are_told_where_the_groups_are_counted(paper, monke
     assert told[3] and len(told) == 4
     paper.curves("OS", by="sex", folded=True)
     assert "in no group" not in shown[-1]
+
+
+def test_levels_that_a_factor_leaves_out_are_not_unknown(paper):
+    """ "Not known of them" stood there of patients whom the factor leaves out."""
+    factor = {"source": "site", "levels": ["b", "c"], "groups": {"b": ["b"], "c": ["c"]}}
+    columns = {**paper.design.columns, "site": {"label": "Site", "levels": ["a", "b", "c", "d"]}}
+    part = {**factor, "label": "Side", "left_out": ["a", "d"]}
+    design = replace(paper.design, columns=columns, factors={"side": part})
+    site, side = ["a", "b", None, "c", "a"], [None, "b", None, "c", None]
+    frame = pd.DataFrame({"site": site, "side": side, "sex": ["male", *["female"] * 4]})
+    told = readings.in_no_group
+    assert told(frame[:2], ["side"], design) == [
+        "1 of 2 patients is in no group: Side leaves out a."
+    ]
+    assert told(frame, ["side"], design) == [
+        "3 of 5 patients are in no group: Side leaves out a; Side is not known of others."
+    ]
+    assert told(frame[1:4], ["side", "sex"], design) == [
+        "1 of 3 patients is in no group: Side is not known of them."
+    ]
 
 
 def test_means_stand_where_print_has_them():

@@ -67,28 +67,42 @@ def in_no_group(frame: pd.DataFrame, names: Sequence[str], design: Design) -> li
         Columns of which each patient in a group has a level.
     design : Design
 
+    Returns
+    -------
+    list of str
+        One sentence: the levels that a factor leaves out, and what is not known of the patients.
+
     Examples
     --------
     >>> from crlm.ledger import load_design
     >>> frame = pd.DataFrame({"margin": ["positive", None]})
     >>> in_no_group(frame, ["margin"], load_design("mskcc_hai"))
     ['1 of 2 patients is in no group: Resection margin is not known of them.']
-
-    Where a factor leaves levels out, these are named.
     """
-    without = int(frame[list(names)].isna().any(axis=1).sum()) if len(names) else 0
+    lost = frame[list(names)].isna()
+    without = int(lost.any(axis=1).sum()) if len(names) else 0
     if not without:
         return []
-    labels = " or ".join(design.label(name) for name in names)
+    outside = {name: _left_out(frame, name, design) for name in names}
+    why = []
+    for name in names:
+        source, found = design.source(name), set(outside[name].dropna())
+        levels = [design.label(source, level) for level in design.levels(source) if level in found]
+        why += [f"{design.label(name)} leaves out {', '.join(levels)}"] * bool(levels)
+    unknown = [name for name in names if (lost[name] & outside[name].isna()).any()]
+    if unknown:
+        whom = "others" if why else "them"
+        why.append(f"{' or '.join(map(design.label, unknown))} is not known of {whom}")
     of = counted(len(frame), "patient")
     verb = "is" if without == 1 else "are"
-    aside = [level for name in names for level in design.spec(name).get("left_out") or ()]
-    sources = dict.fromkeys(design.source(name) for name in names)
-    told = ", ".join(
-        design.label(one, n) for one in sources for n in aside if n in design.levels(one)
-    )
-    why = f"{labels} leaves out {told}" if told else f"{labels} is not known of them"
-    return [f"{number(without, 0)} of {of} {verb} in no group: {why}."]
+    return [f"{number(without, 0)} of {of} {verb} in no group: {'; '.join(why)}."]
+
+
+def _left_out(frame: pd.DataFrame, name: str, design: Design) -> pd.Series:
+    """The level of each patient that a factor leaves out; missing of all others."""
+    aside, source = list(design.spec(name).get("left_out") or ()), design.source(name)
+    held = frame[source] if source in frame else pd.Series(index=frame.index, dtype=object)
+    return held.astype(object).where(held.isin(aside))
 
 
 def composition(rows: pd.DataFrame, design: Design, paper: Print) -> str:
